@@ -70,6 +70,7 @@ var ownHeaders = map[string]bool{
 // do not contain the URL. It is safe for concurrent use.
 type httpClient struct {
 	transport *http.Transport
+	lean      *lean // nil where only transport will do
 	url       *url.URL
 	host      string      // the Host header if it differs from the URL
 	header    http.Header // goes with every request; never changed
@@ -106,7 +107,16 @@ func newHTTPClient(o httpOptions) (*httpClient, error) {
 			h.header.Set(key, value)
 		}
 	}
+	h.lean = leanFor(u)
 	return h, nil
+}
+
+// leanFor gives a lean client for a server that is reached directly over plain HTTP.
+func leanFor(u *url.URL) *lean {
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); !hasLean || u.Scheme != "http" || proxy != nil || err != nil {
+		return nil
+	}
+	return newLean(net.JoinHostPort(u.Hostname(), port(u)), newDialer())
 }
 
 // parseEndpoint parses a server's URL. url.Parse would quote it in its error, with whatever secret stands in it.
@@ -128,13 +138,9 @@ func parseEndpoint(raw string) (*url.URL, error) {
 // newTransport is a transport for a gateway: many calls at once to one host, and answers that may take long. How long is
 // for each call's context to say, so there is no timeout for headers here.
 func newTransport() *http.Transport {
-	dialer := &net.Dialer{
-		Timeout:         connectTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4},
-	}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
+		DialContext:           newDialer().DialContext,
 		ForceAttemptHTTP2:     true,
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 		TLSHandshakeTimeout:   connectTimeout,
@@ -144,6 +150,13 @@ func newTransport() *http.Transport {
 		// An unpacked answer has no bound of its own, so none is asked for and none accepted.
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+func newDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4},
 	}
 }
 
@@ -161,6 +174,9 @@ func (h *httpClient) leave() {
 	h.mu.Unlock()
 	if last {
 		h.transport.CloseIdleConnections()
+		if h.lean != nil {
+			h.lean.closeIdle()
+		}
 	}
 }
 
@@ -186,31 +202,39 @@ func with(tmpl *http.Request, name, value string) *http.Request {
 }
 
 // send sends one request made from a template; p is its body or nil. Redirects within the origin are followed.
-func (h *httpClient) send(ctx context.Context, tmpl *http.Request, p *post) (*http.Response, error) {
-	req := tmpl.WithContext(ctx)
-	if p != nil {
-		req.GetBody = p.open
-		req.Body, _ = p.open()
-		req.ContentLength = p.size()
-	}
+func (h *httpClient) send(ctx context.Context, tmpl *http.Request, p body) (*http.Response, error) {
 	for hop := 0; ; hop++ {
-		resp, err := h.transport.RoundTrip(req)
+		resp, err := h.pass(ctx, tmpl, p)
 		if err != nil {
 			return nil, err
 		}
-		to := redirect(req, resp)
+		to := redirect(tmpl, resp)
 		if to == nil || hop == maxRedirects {
 			return resp, nil
 		}
 		discard(resp)
-		req = req.WithContext(ctx)
-		req.URL = to
-		if p != nil {
-			if req.Body, err = p.open(); err != nil {
-				return nil, err
-			}
-		}
+		moved := *tmpl
+		moved.URL = to
+		tmpl = &moved
 	}
+}
+
+// pass sends one request once. Nothing leaves the origin, so the lean client may take it if it is small.
+func (h *httpClient) pass(ctx context.Context, tmpl *http.Request, p body) (*http.Response, error) {
+	if small, ok := p.(plain); ok && h.lean != nil {
+		resp, sent, err := h.lean.do(ctx, tmpl, small)
+		return resp, unsentIf(!sent, err)
+	}
+	req := tmpl.WithContext(ctx)
+	if p != nil {
+		var err error
+		if req.Body, err = p.open(); err != nil {
+			return nil, err
+		}
+		req.GetBody = p.open
+		req.ContentLength = p.size()
+	}
+	return h.transport.RoundTrip(req)
 }
 
 // redirect says where to follow a response to, or nil. A request with a body follows only what keeps its method and body

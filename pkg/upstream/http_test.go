@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -189,7 +190,7 @@ func TestFailurePhases(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(h.transport.CloseIdleConnections)
-			p := copyPost([]byte(webEcho))
+			p := newBody(pooled(webEcho))
 			_, err = h.send(t.Context(), h.template(http.MethodPost, h.url), p)
 			if err == nil {
 				t.Fatal("no error")
@@ -298,13 +299,39 @@ func TestPost(t *testing.T) {
 		t.Error("opened after the end")
 	}
 
-	p = copyPost([]byte("message"))
+	p = newPost(pooled("message"))
 	r, _ := p.open()
 	if p.abort() {
 		t.Error("abort counts unread bytes as sent")
 	}
 	if n, err := r.Read(b); n != 0 || err == nil {
 		t.Error("bytes went out after abort")
+	}
+}
+
+func pooled(text string) *wire.Buffer {
+	buf := wire.GetBuffer()
+	buf.B = append(buf.B, text...)
+	return buf
+}
+
+// A small body goes out together with its headers: one write, one packet. net/http does that for readers that it knows.
+func TestSmallBodyIsOneWrite(t *testing.T) {
+	for _, size := range []int{1, maxPlain, maxPlain + 1} {
+		b := newBody(pooled(strings.Repeat("x", size)))
+		r, err := b.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, known := r.(interface {
+			WriteTo(io.Writer) (int64, error)
+		}) // io.NopCloser of a bytes.Reader has it, a postReader must not
+		if known != (size <= maxPlain) {
+			t.Errorf("%d bytes: in memory %t", size, known)
+		}
+		if got, _ := io.ReadAll(r); len(got) != size {
+			t.Errorf("%d bytes: read %d", size, len(got))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,38 @@ import (
 	"github.com/manifold-mcp/manifold/pkg/protocol"
 	"github.com/manifold-mcp/manifold/pkg/wire"
 )
+
+// body is what a POST sends. open may be called again when nothing was written (http.Request.GetBody).
+type body interface {
+	size() int64
+	open() (io.ReadCloser, error)
+	// release ends the sender's use after a response, abort after a failure; abort tells whether any byte may have gone out.
+	release()
+	abort() (sent bool)
+}
+
+// maxPlain is up to where a body is copied to memory of its own (bytes).
+const maxPlain = 16 << 10
+
+// newBody takes the buffer over. net/http writes a body that it knows to be in memory together with the headers, in one
+// system call and one packet; it knows only the readers of package bytes, which cannot tell when it is done with them. So a
+// small body is copied and left to the garbage collector, and a large one stays in its pooled buffer.
+func newBody(buf *wire.Buffer) body {
+	if len(buf.B) > maxPlain {
+		return newPost(buf)
+	}
+	b := plain(bytes.Clone(buf.B))
+	buf.Free()
+	return b
+}
+
+// plain is a body in memory of its own.
+type plain []byte
+
+func (b plain) size() int64                  { return int64(len(b)) }
+func (b plain) open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+func (plain) release()                       {}
+func (plain) abort() bool                    { return true } // unless the error says that there was no connection
 
 // post is the body of one POST in a pooled buffer. net/http may read it after it has returned the response, and read it
 // again when nothing of it was written; the buffer goes back to its pool when the sender and all readers are done.
@@ -35,16 +68,9 @@ var errPostOver = errors.New("request is over")
 // newPost takes the buffer over.
 func newPost(buf *wire.Buffer) *post { return &post{buf: buf, refs: 1} }
 
-// copyPost makes a body of bytes that belong to somebody else.
-func copyPost(msg []byte) *post {
-	buf := wire.GetBuffer()
-	buf.B = append(buf.B, msg...)
-	return newPost(buf)
-}
-
 func (p *post) size() int64 { return int64(len(p.buf.B)) }
 
-// open starts another pass (http.Request.GetBody).
+// open implements body.
 func (p *post) open() (io.ReadCloser, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,14 +87,14 @@ func (p *post) open() (io.ReadCloser, error) {
 	return r, nil
 }
 
-// release ends the sender's use after a response. Readers may go on: cutting them off would cut the answer off too.
+// release implements body. Readers may go on: cutting them off would cut the answer off too.
 func (p *post) release() {
 	p.mu.Lock()
 	p.drop()
 	p.mu.Unlock()
 }
 
-// abort ends the use after a failure and tells whether any byte may have gone out; none does afterwards.
+// abort implements body; no byte goes out afterwards.
 func (p *post) abort() (sent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/manifold-mcp/manifold/pkg/protocol"
+	"github.com/manifold-mcp/manifold/pkg/redact"
 )
 
 // errSessionGone: the server does not know the session (any more) and refused the message unseen. The connection has ended;
@@ -97,8 +98,19 @@ func retryAfter(value string, now time.Time) time.Duration {
 
 // transportError sorts a failure of HTTP itself: sent tells whether any byte of the message may have gone out.
 func transportError(err error, sent bool) error {
-	if op := (*net.OpError)(nil); !sent || errors.As(err, &op) && op.Op == "dial" {
+	op := (*net.OpError)(nil)
+	if !sent || errors.Is(err, errUnsent) || errors.As(err, &op) && op.Op == "dial" || redact.Classify(err) == redact.TLS { // no connection, nothing written
 		return fmt.Errorf("%w: %w", protocol.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%w: %w", protocol.ErrLost, err)
+}
+
+// errUnsent marks errors of which it is known that nothing went out.
+var errUnsent = errors.New("nothing was sent")
+
+func unsentIf(unsent bool, err error) error {
+	if unsent && err != nil {
+		return fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	return err
 }

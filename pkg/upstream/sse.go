@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (p *ssePipe) send(ctx context.Context, msg []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(p.life, func() { cancel(context.Cause(p.life)) })()
-	body := copyPost(msg)
+	body := plain(bytes.Clone(msg))
 	resp, err := p.http.send(ctx, p.post, body)
 	if err != nil {
 		sent := body.abort()

@@ -261,7 +261,7 @@ func (s *streamable) notify(ctx context.Context, msg []byte) error {
 func (s *streamable) deliver(ctx context.Context, msg []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, postTimeout, protocol.ErrTimeout)
 	defer cancel()
-	p := copyPost(msg)
+	p := plain(bytes.Clone(msg))
 	resp, err := s.http.send(ctx, s.requests.Load().post, p)
 	if err != nil {
 		sent := p.abort()

@@ -110,7 +110,7 @@ func (s *streamable) abandon(f *httpFlight, cause error) {
 func (s *streamable) exchange(f *httpFlight, c *protocol.Call) (*protocol.Answer, error) {
 	buf := wire.GetBuffer()
 	buf.B = appendCall(buf.B[:0], c, f.id, &f.digits)
-	p := newPost(buf)
+	p := newBody(buf)
 	resp, err := s.http.send(f.ctx, s.requests.Load().post, p)
 	if err != nil {
 		f.sent = p.abort()

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package upstream
+
+import "net"
+
+const hasLean = false
+
+func quiet(net.Conn) bool { return false }
