@@ -51,7 +51,7 @@ func TestDefaultOptions(t *testing.T) {
 		StateDir:  "/home/me/.local/state/manifold/" + filepath.Base(got.StateDir),
 		Transport: TransportHTTP, Host: "127.0.0.1", Port: 3050,
 		TrustAuto: true,
-		LogLevel:   "info", HealthInfoLevel: "minimal", Separator: "__",
+		LogLevel:  "info", HealthInfoLevel: "minimal", Separator: "__",
 		MaxBody: 4 << 20, MaxHeader: 64 << 10, MaxMessage: 16 << 20, MaxBatch: 100,
 		SessionIdle: 30 * time.Minute, MaxSessions: 10_000, MaxStreams: 10_000, MCPRateLimit: "2000-S",
 		KeepAlive: 20 * time.Second, SilentCall: 5 * time.Second, StartupWait: 1500 * time.Millisecond, Grace: 25 * time.Second,

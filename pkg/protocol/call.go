@@ -33,6 +33,9 @@ type Answer struct {
 	Err *Error
 	// Stream is a JSON-RPC response too large to hold, copied through by wire.RelayResponse.
 	Stream io.ReadCloser
+	// Rest is how many bytes Stream has besides its id, zero if that is not known. A stream that turns out to be of another
+	// length, because it answers to another id, must not be taken for the answer.
+	Rest int64
 	// Free gives Message's bytes back to their pool; may be nil.
 	Free func()
 }
@@ -51,6 +54,23 @@ func (a *Answer) Close() {
 
 // Failed tells whether the answer is a JSON-RPC error. A stream counts as none.
 func (a *Answer) Failed() bool { return a.Err != nil || a.Message.Error.Present() }
+
+// Large gives an answer in parts where copying it would cost more than writing it in pieces: what stands before, a shared or
+// pooled body of at least 32 KiB, and what stands behind. The parts are valid until Close. ok is false for small answers and
+// streams.
+func (a *Answer) Large(id []byte) (parts [3][]byte, ok bool) {
+	const large = 32 << 10
+	m := &a.Message
+	switch {
+	case a.Err != nil || a.Stream != nil:
+	case m.Raw == nil && len(a.Result) >= large:
+		head := append(append([]byte(`{"jsonrpc":"2.0","id":`), id...), `,"result":`...)
+		return [3][]byte{head, a.Result, []byte("}")}, true
+	case m.ID.Present() && len(m.Raw) >= large:
+		return [3][]byte{m.Raw[:m.ID.Start], id, m.Raw[m.ID.End:]}, true
+	}
+	return parts, false
+}
 
 // Append appends the whole response with the given id. It must not be called on a stream.
 func (a *Answer) Append(dst, id []byte) []byte {

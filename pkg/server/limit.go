@@ -58,6 +58,9 @@ func (s *Server) limit(class RouteClass) gin.HandlerFunc {
 			refuse(c, http.StatusServiceUnavailable, "rate_limit_unavailable", "Requests cannot be counted at the moment, and this address is not served uncounted. Try again later.")
 			return
 		}
+		if class == MCP && !state.Reached { // seven headers would cost a call more than its routing, and no MCP client reads them
+			return
+		}
 		after := max(state.Reset-time.Now().Unix(), 1)
 		cl.headers(c.Writer.Header(), &state, after)
 		if state.Reached {

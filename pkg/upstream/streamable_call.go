@@ -169,9 +169,14 @@ func (s *streamable) readJSON(f *httpFlight, resp *http.Response) (*protocol.Ans
 	case resp.ContentLength > s.maxAnswer:
 		err = fmt.Errorf("%w: %d bytes, limit %d", protocol.ErrTooLarge, resp.ContentLength, s.maxAnswer)
 	case !whole:
-		return &protocol.Answer{Stream: &answerStream{
+		a := &protocol.Answer{Stream: &answerStream{
 			head: buf, body: resp.Body, left: s.maxAnswer - int64(len(buf.B)), flight: f,
-		}}, nil
+		}}
+		if resp.ContentLength > 0 {
+			var space [20]byte
+			a.Rest = resp.ContentLength - int64(len(strconv.AppendUint(space[:0], f.id, 10)))
+		}
+		return a, nil
 	}
 	_ = resp.Body.Close()
 	if err != nil {

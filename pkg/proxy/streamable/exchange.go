@@ -272,12 +272,16 @@ func (x *exchange) writeBody(parts ...[]byte) {
 }
 
 // relayBuffer is what copying a large answer takes (bytes), whatever its size.
-const relayBuffer = 64 << 10
+const relayBuffer = 128 << 10
 
 // relay copies a large answer through. When it breaks in the middle the connection is cut, because the client must not
 // take the part for the whole.
 func (x *exchange) relay(id []byte, a *protocol.Answer) {
-	x.w.Header()["Content-Type"] = jsonType
+	h := x.w.Header()
+	h["Content-Type"] = jsonType
+	if a.Rest > 0 {
+		h["Content-Length"] = []string{strconv.FormatInt(a.Rest+int64(len(id)), 10)}
+	}
 	buf := wire.GetBuffer()
 	defer buf.Free()
 	if cap(buf.B) < relayBuffer {
@@ -286,6 +290,7 @@ func (x *exchange) relay(id []byte, a *protocol.Answer) {
 	d := &deadlineWriter{w: x.w, out: http.NewResponseController(x.w), limit: x.edge.opts.Timing.Write}
 	if n, err := wire.RelayResponse(d, a.Stream, id, buf.B[:cap(buf.B)]); err != nil {
 		if n == 0 {
+			h.Del("Content-Length")
 			e := protocol.Error{Code: protocol.CodeInternal, Message: "the server's answer could not be read"}
 			x.writeBody(e.Append(nil, id))
 			return
