@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -84,9 +85,7 @@ func (d *draft) takeEnv(n node) {
 		return
 	}
 	members, _ := n.members("is given twice")
-	for name, value := range d.envFromDefaults {
-		d.envFromEntry[name] = value
-	}
+	maps.Copy(d.envFromEntry, d.envFromDefaults)
 	for _, m := range members {
 		if value, ok := m.value(); ok {
 			d.given[childPath("env", m.key)] = m.node

@@ -92,7 +92,7 @@ func deeperThan(data []byte, limit int) bool {
 
 // commentLength returns how many bytes to skip to stand on the last byte of the comment at the start of data.
 func commentLength(data []byte) int {
-	end := ""
+	var end string
 	switch {
 	case bytes.HasPrefix(data, []byte("//")):
 		end = "\n"

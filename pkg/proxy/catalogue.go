@@ -180,7 +180,7 @@ const (
 )
 
 func (c *catalogue) addPattern(t *target) {
-	why := ""
+	var why string
 	switch {
 	case len(t.public) > maxTemplate:
 		why = fmt.Sprintf("is longer than %d bytes", maxTemplate)

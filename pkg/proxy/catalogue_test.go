@@ -134,7 +134,7 @@ func TestListsAreStable(t *testing.T) {
 	inv := protocol.Inventory{}
 	for i := range 200 {
 		inv.Tools = append(inv.Tools, []byte(tool(fmt.Sprint("t", i))))
-		inv.Resources = append(inv.Resources, []byte(fmt.Sprintf(`{"uri":"a:%d","name":"r"}`, i)))
+		inv.Resources = append(inv.Resources, fmt.Appendf(nil, `{"uri":"a:%d","name":"r"}`, i))
 	}
 	turned := inv
 	turned.Tools = append(append([][]byte{}, inv.Tools[50:]...), inv.Tools[:50]...)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -49,17 +50,14 @@ const maxItem = 1 << 20
 // its type is mended, because strict clients refuse a whole list for it and nothing else is missing; what else was changed
 // is in note.
 func (s *shape) check(raw []byte) (item []byte, name, note string, err error) {
-	refuse := func(format string, args ...any) ([]byte, string, string, error) {
-		return nil, name, "", fmt.Errorf(format, args...)
-	}
 	if len(raw) > maxItem {
-		return refuse("has %d bytes, more than %d", len(raw), maxItem)
+		return nil, name, "", fmt.Errorf("has %d bytes, more than %d", len(raw), maxItem)
 	}
 	if !utf8.Valid(raw) || !json.Valid(raw) {
-		return refuse("is not valid JSON")
+		return nil, name, "", errors.New("is not valid JSON")
 	}
 	if raw = bytes.TrimSpace(raw); raw[0] != '{' {
-		return refuse("is not an object")
+		return nil, name, "", errors.New("is not an object")
 	}
 	if at, ok := wire.Lookup(raw, wire.Span{End: len(raw)}, s.key); ok {
 		name, _ = wire.Unquote(at.Of(raw))
@@ -73,18 +71,18 @@ func (s *shape) check(raw []byte) (item []byte, name, note string, err error) {
 			continue
 		}
 		if _, twice := found[key]; twice {
-			return refuse("has %q twice", key)
+			return nil, name, "", fmt.Errorf("has %q twice", key)
 		}
 		if raw[v.Start] != want {
-			return refuse("has a %q of the wrong type", key)
+			return nil, name, "", fmt.Errorf("has a %q of the wrong type", key)
 		}
 		found[key] = v
 	}
 	if _, ok := found[s.key]; !ok {
-		return refuse("has no %q", s.key)
+		return nil, name, "", fmt.Errorf("has no %q", s.key)
 	}
 	if name == "" {
-		return refuse("has an empty %q", s.key)
+		return nil, name, "", fmt.Errorf("has an empty %q", s.key)
 	}
 	if s.noun == "tool" {
 		item, note, err := checkSchemas(raw, found["inputSchema"], found["outputSchema"])

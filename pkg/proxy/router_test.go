@@ -232,10 +232,10 @@ func TestCancellation(t *testing.T) {
 			default:
 			}
 			cancel(s, id)
-			if answer := <-done; !Unwanted(answer) || cause.Load() != ErrClientCancelled {
+			if answer := <-done; !Unwanted(answer) || !errors.Is(cause.Load().(error), ErrClientCancelled) {
 				t.Errorf("got %s, cause %v", answer.Whole([]byte(id)), cause.Load())
 			}
-			if s.calls != nil && len(s.calls) != 0 {
+			if len(s.calls) != 0 {
 				t.Error("the request is still registered")
 			}
 		})

@@ -26,7 +26,7 @@ type askResult struct {
 }
 
 // asking puts a question and gives where its answer comes, and the id that the client sees.
-func asking(t *testing.T, ctx context.Context, s *Session, o *box, raw string) (<-chan askResult, string) { //nolint:revive // t first, as everywhere in these tests
+func asking(t *testing.T, ctx context.Context, s *Session, o *box, raw string) (<-chan askResult, string) {
 	t.Helper()
 	o.notify = make(chan struct{}, 1)
 	done := make(chan askResult, 1)

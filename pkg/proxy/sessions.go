@@ -13,7 +13,7 @@ import (
 	"github.com/manifold-mcp/manifold/pkg/protocol"
 )
 
-// ErrNoSession: the id is not ours, too old, ended, or another principal's. All read the same to a client: it initialises again.
+// ErrNoSession is why a session cannot be had: the id is not ours, too old, ended, or another principal's. All read the same to a client: it initialises again.
 var ErrNoSession = errors.New("session not found")
 
 // Sessions finds sessions by their sealed ids. What it holds in memory is bounded; a session that was dropped for room or

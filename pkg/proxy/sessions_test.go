@@ -79,7 +79,7 @@ func TestSessionsThatAreNotFound(t *testing.T) {
 		ended := home.New(protocol.Client{Principal: "ann"}, expr(t, ""), false)
 		home.End(ended)
 		garbage := home.keys.Seal(sealSession, []byte(`not json`))
-		badFilter := home.keys.Seal(sealSession, []byte(fmt.Sprintf(`{"k":"x","t":%d,"p":"ann","f":"(("}`, time.Now().Unix())))
+		badFilter := home.keys.Seal(sealSession, fmt.Appendf(nil, `{"k":"x","t":%d,"p":"ann","f":"(("}`, time.Now().Unix()))
 		tests := []struct{ rule, id, principal string }{
 			{"garbage", "abc", "ann"},
 			{"empty", "", "ann"},

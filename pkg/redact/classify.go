@@ -88,7 +88,7 @@ func content(err error) Code {
 	switch {
 	case is[*http.MaxBytesError](err), errors.Is(err, bufio.ErrTooLong):
 		return TooLarge
-	case is[*json.SyntaxError](err), is[*json.UnmarshalTypeError](err), is[*http.ProtocolError](err):
+	case is[*json.SyntaxError](err), is[*json.UnmarshalTypeError](err):
 		return Protocol
 	case is[*net.ParseError](err), is[*net.AddrError](err), is[url.EscapeError](err), is[url.InvalidHostError](err):
 		return Config

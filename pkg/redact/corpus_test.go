@@ -242,7 +242,7 @@ func (g gen) wrapped(add adder) {
 	add("ANSI around", "\x1b[31mtoken=\x1b[1m"+t+"\x1b[0m", t)
 	add("ANSI inside", "key sk-"+t[:9]+"\x1b[33m"+t[9:], t)
 	add("zero width inside", "password="+t[:9]+"\u200b"+t[9:], t)
-	b := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf(`{"password":%q}`, g.pass())))
+	b := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"password":%q}`, g.pass()))
 	add("base64 of JSON", "payload "+b+" is not valid", b)
 	s := base64.StdEncoding.EncodeToString([]byte(g.user() + ":" + g.phrase()))
 	add("base64 of a pair", "got "+s, s)

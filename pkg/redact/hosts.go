@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const tlds = `com|net|org|io|dev|app|cloud|internal|local|lan|corp|intranet|private|svc|cluster|ai|co|uk|de|fr|eu|us|biz|gov|edu|mil|int|me|tech|site|online|xyz|ru|cn|jp|br|in|nl|ch|at|se|no|it|es|pl|be|ca|au|example|test|invalid|localdomain|localhost|home|arpa|onion|tv|cc|gg|to|so|run|host|zone|systems|network|solutions|software|company|inc|ltd|global|world|digital|services|info|name|pro|kr|hk|sg|tw|za|nz|ie|dk|fi|cz|gr|pt|ro|hu|ua|il|tr|mx|ar|cl|sh|is|li|lu|sk|si|hr|bg|ee|lv|lt|consul|mesh|ts`
 
@@ -48,21 +51,31 @@ func announcedHost(s string, loc []int) (string, bool) {
 	if notHosts[lower] || ordinary[lower] || versionLike(host) || codeFile.MatchString(lower) || after == '(' || after == '/' || strings.HasPrefix(s[loc[1]:], "]") {
 		return "", false
 	}
-	certain := false
-	for _, w := range []string{"lookup", "enotfound", "eai_again", "getaddrinfo", "resolve", "unknownhost", "nxdomain", "translate", "dial tcp", "econn", "etimedout", "ehost"} {
-		certain = certain || strings.Contains(word, w)
-	}
-	if certain || assigned {
+	if assigned || containsAny(word, resolverWords) {
 		return lead + hostMark, true
 	}
 	h := shapeOf(host)
 	switch {
 	case h.digit > 0 && (h.symbol > 0 || after == ':'), strings.Count(host, "-") > 0 && after == ':':
 		return lead + hostMark, true
-	case strings.HasPrefix(word, "connect") || strings.HasPrefix(word, "ssh") || strings.HasPrefix(word, "data source") || strings.HasPrefix(word, "ping") || strings.HasPrefix(word, "telnet") || strings.Contains(word, "host"):
+	case strings.Contains(word, "host"), hasAnyPrefix(word, connectWords):
 		return lead + hostMark, h.digit > 0 || h.symbol > 0 || after == ':' || strings.ContainsAny(lead, `"'=`)
 	}
 	return "", false
+}
+
+// resolverWords announce a host for certain, connectWords if it looks like one.
+var (
+	resolverWords = []string{"lookup", "enotfound", "eai_again", "getaddrinfo", "resolve", "unknownhost", "nxdomain", "translate", "dial tcp", "econn", "etimedout", "ehost"}
+	connectWords  = []string{"connect", "ssh", "data source", "ping", "telnet"}
+)
+
+func containsAny(s string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })
+}
+
+func hasAnyPrefix(s string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(s, w) })
 }
 
 func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }

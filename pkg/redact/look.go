@@ -59,7 +59,7 @@ func versionLike(s string) bool { return version.MatchString(s) }
 // bigrams are the 220 commonest pairs of letters in the names and comments of Go's own library: 92 of 100 pairs in
 // words are among them, and 33 of 100 in random letters.
 var bigrams = func() (t [26 * 26]bool) {
-	for _, p := range strings.Fields(commonPairs) {
+	for p := range strings.FieldsSeq(commonPairs) {
 		t[int(p[0]-'a')*26+int(p[1]-'a')] = true
 	}
 	return t

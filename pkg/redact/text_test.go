@@ -63,7 +63,7 @@ func TestBenignLinesStay(t *testing.T) {
 			changed++
 			t.Logf("%q became %q", line, got)
 		}
-		for _, w := range strings.Fields(line) {
+		for w := range strings.FieldsSeq(line) {
 			words++
 			if strings.Contains(got, w) {
 				kept++

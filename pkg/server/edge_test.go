@@ -269,10 +269,10 @@ func TestRoutingTraps(t *testing.T) {
 
 func sameList(a, b string) bool {
 	x, y := map[string]bool{}, map[string]bool{}
-	for _, s := range strings.Split(a, ", ") {
+	for s := range strings.SplitSeq(a, ", ") {
 		x[s] = true
 	}
-	for _, s := range strings.Split(b, ", ") {
+	for s := range strings.SplitSeq(b, ", ") {
 		y[s] = true
 	}
 	if len(x) != len(y) {

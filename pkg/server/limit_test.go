@@ -37,7 +37,7 @@ func TestRateLimit(t *testing.T) {
 				t.Errorf("health request %d: %v", i, w.Header())
 			}
 		}
-		time.Sleep(20 * time.Second)
+		time.Sleep(20 * time.Second) // fake time
 		w := e.do(t, "POST", "/mcp")
 		if w.Code != 429 || code(t, w) != "rate_limited" || e.hits != 3 {
 			t.Errorf("request 4: %d %s after %d hits", w.Code, w.Body, e.hits)
@@ -56,7 +56,7 @@ func TestRateLimit(t *testing.T) {
 		if w := e.do(t, "POST", "/mcp", "Peer: 192.0.2.2:1"); w.Code != 200 {
 			t.Errorf("another client: %d", w.Code)
 		}
-		time.Sleep(41 * time.Second)
+		time.Sleep(41 * time.Second) // fake time
 		if w := e.do(t, "POST", "/mcp"); w.Code != 200 {
 			t.Errorf("after the window: %d", w.Code)
 		}
@@ -114,12 +114,12 @@ func TestStoreThatFailsNeverMeansUnlimited(t *testing.T) {
 	if w := e.do(t, "POST", "/token"); w.Code != 503 || code(t, w) != "rate_limit_unavailable" || e.hits != 0 {
 		t.Errorf("closed: %d %s", w.Code, w.Body)
 	}
-	codes := ""
+	var codes strings.Builder
 	for range 3 {
-		codes += strconv.Itoa(e.do(t, "POST", "/mcp").Code) + " "
+		codes.WriteString(strconv.Itoa(e.do(t, "POST", "/mcp").Code) + " ")
 	}
-	if codes != "200 200 429 " {
-		t.Errorf("this process counts alone: %s", codes)
+	if codes.String() != "200 200 429 " {
+		t.Errorf("this process counts alone: %s", codes.String())
 	}
 	e.log.mu.Lock()
 	defer e.log.mu.Unlock()
@@ -153,7 +153,7 @@ func TestStoreIsBoundedAgainstMadeUpClients(t *testing.T) {
 		if state, err := s.Get(t.Context(), "mcp:5", rate); err != nil || state.Remaining != 3 {
 			t.Errorf("a client that was there before: %+v, %v", state, err)
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3 * time.Minute) // fake time
 		if state, err := s.Get(t.Context(), "mcp:199999", rate); err != nil || state.Remaining != 4 {
 			t.Errorf("after the flood: %+v, %v", state, err)
 		}

@@ -123,14 +123,14 @@ func TestDrainStepByStep(t *testing.T) {
 		if got := get(client, "/health"); got != "200 fine" {
 			t.Errorf("during the delay: %s", got)
 		}
-		time.Sleep(6 * time.Second)
+		time.Sleep(6 * time.Second) // fake time
 		if e.Streams().Err() == nil {
 			t.Error("streams go on after the delay")
 		}
 		if got := get(client, "/health"); !strings.Contains(got, "closed") {
 			t.Errorf("after the delay: %s", got)
 		}
-		time.Sleep(10 * time.Second) // within the grace
+		time.Sleep(10 * time.Second) // fake time, within the grace
 		close(finish)
 		if got := <-answer; got != "200 done" {
 			t.Errorf("a call in flight: %s", got)
@@ -246,7 +246,7 @@ func TestSlowHeaderSlowBodyAndIdleConnectionsEnd(t *testing.T) {
 			}()
 			_, err = io.WriteString(conn, c.send)
 			for err == nil && c.drip != "" {
-				time.Sleep(2 * time.Second)
+				time.Sleep(2 * time.Second) // fake time
 				_, err = io.WriteString(conn, c.drip)
 			}
 			if took := <-over; took > c.within {

@@ -34,7 +34,7 @@ func (m *mux) asked(msg *wire.Message) {
 	ok := m.background(m.asking, func() {
 		answer, err := m.ev.ask(ctx, a)
 		m.forget(id)
-		gaveUp := context.Cause(ctx) == errServerGaveUp
+		gaveUp := errors.Is(context.Cause(ctx), errServerGaveUp)
 		cancel(nil)
 		if gaveUp {
 			return

@@ -47,7 +47,7 @@ func childMain(mode string) {
 	case "flood":
 		go func() {
 			line := bytes.Repeat([]byte("flood "), 200)
-			for i := 0; i < 50_000; i++ {
+			for i := range 50_000 {
 				fmt.Fprintf(os.Stderr, "%d %s\n", i, line)
 			}
 			fmt.Fprintln(os.Stderr, "end of flood")

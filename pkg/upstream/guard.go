@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -138,7 +139,7 @@ func (h *heldStream) Read(p []byte) (int, error) {
 		}
 		h.g.mu.Unlock()
 	}
-	if err != nil && err != io.EOF && h.g.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && h.g.ctx.Err() != nil {
 		err = context.Cause(h.g.ctx)
 	}
 	return n, err

@@ -25,7 +25,7 @@ func quiet(c net.Conn) bool {
 	var b [1]byte
 	err = raw.Read(func(fd uintptr) bool {
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		good = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK //nolint:errorlint // a plain errno
+		good = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
 		return true
 	})
 	return err == nil && good

@@ -170,7 +170,7 @@ func TestListChangedStormsAreMerged(t *testing.T) {
 			d.peers[0].send(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 			time.Sleep(100 * time.Millisecond) // fake time
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // fake time
 		synctest.Wait()
 		if n := lists[protocol.ToolsList]; n < 9 || n > 13 {
 			t.Errorf("the list was fetched %d times", n)

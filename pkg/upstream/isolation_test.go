@@ -74,7 +74,7 @@ func TestOwnConnectionsAreClosedWhenIdle(t *testing.T) {
 		if u.seats.live("idle") == nil {
 			t.Error("closed too early")
 		}
-		time.Sleep(5 * time.Minute)
+		time.Sleep(5 * time.Minute) // fake time
 		if u.seats.find("idle") != nil {
 			t.Error("an idle connection lives on")
 		}

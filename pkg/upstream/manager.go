@@ -27,7 +27,8 @@ type Listener interface {
 
 // Manager owns the upstreams of one configuration.
 type Manager struct {
-	set atomic.Pointer[set]
+	set      atomic.Pointer[set]
+	guardian *guardian
 
 	mu      sync.Mutex
 	cancel  context.CancelCauseFunc // of Run; nil before
@@ -45,6 +46,7 @@ type set struct {
 func New(servers []config.Server, opts Options, l Listener, log zerolog.Logger) *Manager {
 	opts = opts.withDefaults()
 	g := newGate(opts.Starts, opts.StartShare)
+	m := &Manager{guardian: newGuardian(opts.Guard, log.With().Str("component", "upstream").Logger()), stopped: make(chan struct{})}
 	next := &set{byName: make(map[string]*Upstream, len(servers))}
 	for i := range servers {
 		s := &servers[i]
@@ -54,11 +56,10 @@ func New(servers []config.Server, opts Options, l Listener, log zerolog.Logger) 
 		child := log.With().Str("component", "upstream").Str("upstream", s.Name).Logger()
 		own := opts
 		own.Redact = redactor(s, opts.Redact)
-		u := newUpstream(s, dialerFor(s, own, child), own, g, l, child)
+		u := newUpstream(s, dialerFor(s, own, m.guardian, child), own, g, l, child)
 		next.all = append(next.all, u)
 		next.byName[s.Name] = u
 	}
-	m := &Manager{stopped: make(chan struct{})}
 	m.set.Store(next)
 	return m
 }
@@ -80,10 +81,12 @@ func redactor(s *config.Server, also func(string) string) func(string) string {
 }
 
 // dialerFor picks the dialer of a server's transport.
-func dialerFor(s *config.Server, opts Options, log zerolog.Logger) dialer {
+func dialerFor(s *config.Server, opts Options, g *guardian, log zerolog.Logger) dialer {
 	switch s.Transport {
 	case config.TransportStdio:
-		return newStdioDialer(s, opts, log)
+		d := newStdioDialer(s, opts, log)
+		d.guardian = g
+		return d
 	case config.TransportSSE:
 		return newSSEDialer(*s, opts, log)
 	default:
@@ -114,6 +117,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.cancel = cancel
 	m.mu.Unlock()
 	defer close(m.stopped)
+	defer m.guardian.close() // after the last child
 
 	all := m.set.Load().all
 	errs := make([]error, len(all))

@@ -320,7 +320,7 @@ func TestMuxEndsAnAskThatTheServerCancels(t *testing.T) {
 		openMux(t, p, ev)
 		answer := p.ask(protocol.RootsList, `{}`)
 		p.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"ask-1"}}`)
-		if err := <-ended; err != errServerGaveUp {
+		if err := <-ended; !errors.Is(err, errServerGaveUp) {
 			t.Errorf("ask ended with %v", err)
 		}
 		synctest.Wait()

@@ -17,6 +17,10 @@ type Options struct {
 	// Redact cleans a text (stderr lines, causes of errors) before it is kept or logged, after it has been cleaned of what looks
 	// like a secret and of the server's own secrets; may be nil.
 	Redact func(string) string
+	// Guard is the command line of a program that calls RunGuardian: its path, absolute, and its arguments. It is started before
+	// the first stdio server, and ends the servers' processes with all that these have started when the gateway is killed. Empty
+	// means none; Windows needs none.
+	Guard []string
 	// MaxMessage bounds one message of a server in bytes; default wire.MaxMessage (16 MiB).
 	MaxMessage int
 	// CallLimit ends a call however much progress it reports; default 10 minutes.

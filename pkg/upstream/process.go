@@ -36,6 +36,7 @@ type process struct {
 	stdout, stderr *os.File
 	pid            int
 	group          group
+	guardian       *guardian
 
 	exited chan struct{} // closed when the leader is reaped and its group killed; state is set before
 	state  *os.ProcessState
@@ -45,8 +46,8 @@ type process struct {
 	stopping sync.Once
 }
 
-// startProcess starts a child.
-func startProcess(c command) (*process, error) {
+// startProcess starts a child in sight of the guardian.
+func startProcess(c command, g *guardian) (*process, error) {
 	if len(c.env) == 0 {
 		c.env = []string{} // nil would mean the gateway's whole environment
 	}
@@ -59,11 +60,12 @@ func startProcess(c command) (*process, error) {
 		return nil, redact.WithCode(fmt.Errorf("start %s: no such working directory: %s", c.path, c.dir), redact.SpawnFailed)
 	}
 	keepFiles()
-	p := &process{exited: make(chan struct{})}
+	p := &process{guardian: g, exited: make(chan struct{})}
 	theirs, err := p.pipes(cmd)
 	if err != nil {
 		return nil, err
 	}
+	g.prepare()
 	started := make(chan error, 1)
 	go p.watch(cmd, started)
 	err = <-started
@@ -106,18 +108,17 @@ func (p *process) watch(cmd *exec.Cmd, started chan<- error) {
 		return
 	}
 	p.pid = cmd.Process.Pid
+	p.guardian.add(p.pid)
 	p.group = newGroup(cmd.Process)
 	started <- nil
 
 	unreaped := awaitExit(p.pid)
 	if unreaped { // until it is reaped, the group's number is nobody else's
-		p.signal(group.kill)
-		p.leave()
+		p.end()
 	}
 	_ = cmd.Wait()
 	if !unreaped {
-		p.signal(group.kill)
-		p.leave()
+		p.end()
 	}
 	p.group.release()
 	p.state = cmd.ProcessState
@@ -159,11 +160,13 @@ func (p *process) signal(act func(group)) {
 	}
 }
 
-// leave ends all signalling.
-func (p *process) leave() {
+// end kills what is left of the group and ends all signalling, here and by the guardian.
+func (p *process) end() {
+	p.signal(group.kill)
 	p.mu.Lock()
 	p.gone = true
 	p.mu.Unlock()
+	p.guardian.remove(p.pid)
 }
 
 func (p *process) wait(ctx context.Context, d time.Duration) bool {

@@ -170,12 +170,4 @@ func (m *mux) cancelAsk(rawID []byte) {
 	}
 }
 
-// appendNotification appends a notification with the given params object.
-func appendNotification(dst []byte, method string, params []byte) []byte {
-	dst = append(dst, `{"jsonrpc":"2.0","method":`...)
-	dst = wire.AppendQuote(dst, method)
-	dst = append(dst, `,"params":`...)
-	return append(append(dst, params...), '}')
-}
-
 var _ conn = (*mux)(nil)

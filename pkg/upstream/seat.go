@@ -56,11 +56,9 @@ func (s *seats) enter(c *protocol.Client) (*seat, error) {
 		}
 		seat = newSeat(s.u, c)
 		s.byKey[c.Key] = seat
-		s.work.Add(1)
-		go func() {
-			defer s.work.Done()
+		s.work.Go(func() {
 			seat.run()
-		}()
+		})
 	}
 	seat.client.Store(c)
 	seat.calls++

@@ -44,7 +44,7 @@ func newStderrLog(src *os.File, log zerolog.Logger, redact func(string) string) 
 
 // run reads until the pipe ends and closes it.
 func (s *stderrLog) run() {
-	defer s.src.Close() //nolint:errcheck // a pipe's reading end
+	defer s.src.Close()
 	r := bufio.NewReaderSize(s.src, stderrLine)
 	for {
 		line, err := r.ReadSlice('\n')

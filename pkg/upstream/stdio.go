@@ -18,14 +18,15 @@ import (
 
 // stdioDialer starts one child process per connection.
 type stdioDialer struct {
-	cmd    command
-	stderr config.Stderr
-	opts   Options
-	log    zerolog.Logger
+	cmd      command
+	stderr   config.Stderr
+	opts     Options
+	guardian *guardian
+	log      zerolog.Logger
 }
 
 func (d *stdioDialer) dial(ctx context.Context, g greeting, ev events) (conn, error) {
-	p, err := openStdio(d.cmd, d.stderr, d.opts, d.log)
+	p, err := d.open()
 	if err != nil {
 		return nil, err
 	}
@@ -57,22 +58,22 @@ type stdioPipe struct {
 	stderrEnded chan struct{}
 }
 
-// openStdio starts a child with its writer and stderr goroutines; close ends all three.
-func openStdio(cmd command, stderr config.Stderr, opts Options, log zerolog.Logger) (*stdioPipe, error) {
-	proc, err := startProcess(cmd)
+// open starts a child with its writer and stderr goroutines; close ends all three.
+func (d *stdioDialer) open() (*stdioPipe, error) {
+	proc, err := startProcess(d.cmd, d.guardian)
 	if err != nil {
 		return nil, err
 	}
-	log = log.With().Int("pid", proc.pid).Logger()
+	log := d.log.With().Int("pid", proc.pid).Logger()
 	p := &stdioPipe{
 		proc:        proc,
 		out:         newOutbox(proc.stdin),
-		lines:       wire.NewLineReader(proc.stdout, opts.MaxMessage),
-		errs:        newStderrLog(proc.stderr, log, opts.Redact),
+		lines:       wire.NewLineReader(proc.stdout, d.opts.MaxMessage),
+		errs:        newStderrLog(proc.stderr, log, d.opts.Redact),
 		log:         log,
 		stderrEnded: make(chan struct{}),
 	}
-	switch stderr {
+	switch d.stderr {
 	case config.StderrInherit:
 		p.errs.copy = os.Stderr
 	case config.StderrIgnore:

@@ -130,7 +130,7 @@ func TestStreamAskTakenBack(t *testing.T) {
 		if back != "" {
 			want = errServerGaveUp
 		}
-		if got := <-stopped; got != want {
+		if got := <-stopped; !errors.Is(got, want) {
 			t.Errorf("ask ended by %v, want %v", got, want)
 		}
 		c.close(t.Context())

@@ -174,18 +174,13 @@ func keysOf(keys []string, sub *subscription) []string {
 	return keys
 }
 
-// drop forgets a client. It returns whether a uri is left that nobody wants: then sweep has work.
-func (s *subscriptions) drop(key string) bool {
+// drop forgets a client. A uri that nobody wants any more is left for sweep.
+func (s *subscriptions) drop(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	orphaned := false
 	for _, sub := range s.byURI {
-		if _, ok := sub.keys[key]; ok {
-			delete(sub.keys, key)
-			orphaned = orphaned || len(sub.keys) == 0
-		}
+		delete(sub.keys, key)
 	}
-	return orphaned
 }
 
 // uris lists the uris that somebody wants, or those that nobody does.

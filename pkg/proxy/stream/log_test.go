@@ -68,7 +68,7 @@ func serve(ctx context.Context, l *Log, after uint64) (*response, <-chan error) 
 
 func send(l *Log, from, to int) {
 	for i := from; i <= to; i++ {
-		l.Send([]byte(fmt.Sprint(i)))
+		l.Send(fmt.Append(nil, i))
 	}
 }
 
@@ -131,7 +131,9 @@ func TestALaterReaderTakesOver(t *testing.T) {
 		}
 		send(l, 2, 2)
 		l.Close()
-		<-done
+		if err := <-done; err != nil {
+			t.Errorf("the second reader: %v", err)
+		}
 		if first.data() != "1" || second.data() != "1 2" {
 			t.Errorf("first %s, second %s", first.data(), second.data())
 		}
@@ -150,13 +152,12 @@ func TestHangUp(t *testing.T) {
 		send(l, 2, 2)
 		w, left = serve(t.Context(), l, l.Undelivered())
 		select {
-		case <-left:
-			t.Fatal("the next reader was hung up, too")
+		case err := <-left:
+			t.Fatal(err, "the next reader was hung up, too")
 		default:
 		}
 		l.Close()
-		<-left
-		if w.data() != "2" {
+		if err := <-left; err != nil || w.data() != "2" {
 			t.Error(w.data())
 		}
 	})
@@ -185,7 +186,9 @@ func TestKeepAlive(t *testing.T) {
 			t.Errorf("%d comments after two periods", n)
 		}
 		l.Close()
-		<-done
+		if err := <-done; err != nil {
+			t.Errorf("the second reader: %v", err)
+		}
 	})
 }
 
@@ -249,14 +252,16 @@ func TestWhatWasReadIsNotDropped(t *testing.T) {
 		l := Bounded("s.1", 3, 1000)
 		_, done := serve(t.Context(), l, 0)
 		for i := range 20 {
-			l.Answer([]byte(fmt.Sprint(i)))
+			l.Answer(fmt.Append(nil, i))
 			synctest.Wait()
 		}
 		if l.Dropped() != 0 || len(l.events) != 3 {
 			t.Errorf("dropped %d, kept %d", l.Dropped(), len(l.events))
 		}
 		l.Close()
-		<-done
+		if err := <-done; err != nil {
+			t.Errorf("the second reader: %v", err)
+		}
 	})
 }
 
@@ -290,7 +295,7 @@ func TestDeliverWaits(t *testing.T) {
 		synctest.Wait()
 		results := make(chan bool, 20)
 		for i := range 20 {
-			go func() { results <- l.Deliver(t.Context(), []byte(fmt.Sprint("answer", i))) }()
+			go func() { results <- l.Deliver(t.Context(), fmt.Append(nil, "answer", i)) }()
 		}
 		synctest.Wait()
 		if n := len(results); n == 0 || n > 5 {

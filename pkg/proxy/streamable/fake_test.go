@@ -197,7 +197,7 @@ type events struct {
 	r *wire.EventReader
 }
 
-func stream_(t *testing.T, res *http.Response) *events { //nolint:revive // stream is a package
+func stream_(t *testing.T, res *http.Response) *events {
 	t.Helper()
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("X-Accel-Buffering") != "no" {
 		b, _ := io.ReadAll(res.Body)
