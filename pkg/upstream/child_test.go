@@ -75,7 +75,7 @@ func childMain(mode string) {
 					if _, err := os.Stat(os.Getenv("DEAF_UNTIL")); err == nil {
 						return true
 					}
-					time.Sleep(10 * time.Millisecond)
+					time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a child process that is slow on purpose
 				}
 			}
 			return false
