@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 )
 
 // ErrSeal is why a sealed value cannot be opened: it was altered, made for another purpose, or sealed with an unknown key.
@@ -104,7 +104,7 @@ func MakeKeyring(dir string) (*Keyring, error) {
 	_, _ = rand.Read(key) // never fails (crypto/rand)
 	text := "# Seals session ids and cursors. Share it between replicas; put a new key on top to rotate.\n" +
 		base64.StdEncoding.EncodeToString(key) + "\n"
-	if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := maybe.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("make key file: %w", err)
 	}
 	return LoadKeyring(path) // what is on disk counts, also when two processes raced

@@ -39,6 +39,11 @@ func childMain(mode string) {
 			}
 			return m.Method == protocol.ToolsCall
 		})
+	case "family": // as stubborn as its grandchild
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Fprintf(os.Stderr, "grandchild %d\n", spawnStubborn())
+		serveStdio(nil)
+		select {}
 	case "orphan": // leaves a grandchild behind that holds all pipes, and ends by itself
 		fmt.Fprintf(os.Stderr, "pid %d\n", spawnStubborn())
 	case "sleep":
@@ -92,6 +97,8 @@ func childMain(mode string) {
 		})
 	case "parent":
 		parentMain()
+	case "guarded":
+		guardedMain()
 	default:
 		panic("unknown mode " + mode)
 	}
@@ -149,6 +156,22 @@ func parentMain() {
 		<-u.Settled()
 		fmt.Println(u.Status().PID)
 	}
+	select {}
+}
+
+// guardedMain is a gateway with a guardian and a server that has started another process; it prints the pids, by name, and
+// runs until it is killed.
+func guardedMain() {
+	server := config.Server{
+		Name: "family", Transport: config.TransportStdio, Command: os.Args[0], Stderr: config.StderrInherit,
+		Env: map[string]config.Secret{childMode: "family"},
+	}
+	m := New([]config.Server{server}, Options{Guard: []string{os.Args[0], guardArg}}, deaf{}, zerolog.Nop())
+	go func() { _ = m.Run(context.Background()) }()
+	u := m.Upstreams()[0]
+	<-u.Settled()
+	fmt.Fprintln(os.Stderr, "child", u.Status().PID)
+	fmt.Fprintln(os.Stderr, "guardian", m.guardian.process.Pid)
 	select {}
 }
 

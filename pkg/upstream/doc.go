@@ -18,6 +18,9 @@
 // refused, never guessed. Between connection and client stands a guard per call: it times the call out, checks that the client
 // can be asked, and promises that the call's sink is not touched after the call has returned.
 //
+// Child processes lead groups of their own, which are killed with them; what remains when the gateway itself is killed is the
+// business of its guardian, a process of its own ([RunGuardian]).
+//
 // Everything is safe for concurrent use. Nothing that one server does (hang, crash, flood, garbage, silence) delays another:
 // readers never wait for clients, writers never wait for servers that have stopped reading, and all queues, lists and texts are
 // bounded.
