@@ -21,8 +21,8 @@ check: ## everything that CI runs: build, tests, race, lint, fuzz, conformance, 
 lint: ## run golangci-lint as tools/go.mod pins it
 	go tool -modfile=tools/go.mod golangci-lint run
 
-fuzz: ## fuzz each target for FUZZTIME (default 30s)
-	.ci/fuzz $(or $(FUZZTIME),30s)
+fuzz: ## fuzz each target with FUZZ inputs (default 1000000x)
+	.ci/fuzz $(or $(FUZZ),1000000x)
 
 bench: ## measure the real binary against a plain HTTP reverse proxy; prints one table
 	go run ./test/bench

@@ -51,9 +51,10 @@ func secretive(s string) bool {
 	return randomLooking(s)
 }
 
-var version = re(`^(?i)[a-z]{0,6}[-_/]?\d{1,4}(?:[.:_-]\d{1,4})*(?:[a-z]{0,3}|[-.+](?:alpha|beta|rc|dev|pre|next|canary)[.-]?\d{0,3})$`)
+var version = re(`^(?:[A-Za-z]?[a-z]{0,5}|[A-Z]{0,6})[-_/]?\d{1,4}(?:[.:_-]\d{1,4})*(?i:[a-z]{0,3}|[-.+](?:alpha|beta|rc|dev|pre|next|canary)[.-]?\d{0,3})$`)
 
-// versionLike tells whether s is a version, a date, a time or a name that ends in a small number (utf8, http2, HTTP/1.1).
+// versionLike tells whether s is a version, a date, a time or a name that ends in a small number (utf8, Http2, HTTP/1.1);
+// a word of capitals in no order is not a name.
 func versionLike(s string) bool { return version.MatchString(s) }
 
 // bigrams are the 220 commonest pairs of letters in the names and comments of Go's own library: 92 of 100 pairs in

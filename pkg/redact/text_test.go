@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"flag"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -42,16 +43,16 @@ func leaksOf(t *testing.T, seed uint64) {
 	}
 }
 
-// TestNothingLeaks runs a few fixed corpora, so that it fails for what was changed and not by chance; FuzzLeaks draws others.
+var seeds = flag.Uint64("seeds", 8, "how many corpora TestNothingLeaks makes")
+
+// TestNothingLeaks runs fixed corpora, so that it fails for what was changed and not by chance. To look for more of what
+// slips through: go test ./pkg/redact -run NothingLeaks -seeds 2000.
 func TestNothingLeaks(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range *seeds {
 		leaksOf(t, seed)
 	}
-}
-
-func FuzzLeaks(f *testing.F) {
-	f.Add(uint64(4))
-	f.Fuzz(leaksOf)
+	leaksOf(t, 73)  // random letters that end like a word in -ing
+	leaksOf(t, 276) // capitals in no order before a number, which were taken for a version
 }
 
 func TestBenignLinesStay(t *testing.T) {

@@ -273,7 +273,7 @@ func isMark(s string) bool {
 // commonValue tells whether a word that stands where a secret would is an ordinary one: "token: expired".
 func commonValue(s string) bool {
 	s = strings.ToLower(strings.Trim(s, `"'.,:;!?()[]{}`))
-	if strings.HasSuffix(s, "ing") && plainWord(s) && len(s) < 16 {
+	if strings.HasSuffix(s, "ing") && plainWord(s) && len(s) < 16 && !randomLooking(s) {
 		return true
 	}
 	return ordinary[s]
