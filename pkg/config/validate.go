@@ -98,6 +98,22 @@ func (v *validation) stdio() {
 	if len(s.EnvFilter) > 0 && !s.InheritParentEnv {
 		v.warn("envFilter", "has no effect without inheritParentEnv", `set "inheritParentEnv": true`)
 	}
+	v.restarts()
+}
+
+// restarts tells where a program is started again otherwise than its entry says.
+func (v *validation) restarts() {
+	s := v.server
+	if s.RestartOnExit != nil && !*s.RestartOnExit {
+		v.warn("restartOnExit", "has no effect in this version: a program that ends is started again", "remove it")
+	}
+	const instead = "has no effect in this version: the wait before a restart grows to a minute, and there is no last one"
+	if s.MaxRestarts != nil {
+		v.warn("maxRestarts", instead, "remove it")
+	}
+	if s.RestartDelay != nil {
+		v.warn("restartDelay", instead, "remove it")
+	}
 }
 
 func (v *validation) noNUL(path, text string) {
@@ -118,6 +134,9 @@ func (v *validation) remote() {
 		case !httpguts.ValidHeaderFieldValue(value.Reveal()):
 			v.fail(path, "holds a control character", "remove it")
 		}
+	}
+	if v.server.OAuth != nil {
+		v.warn("oauth", "has no effect in this version", `write a token that you have as "Authorization" in headers`)
 	}
 	if o := v.server.OAuth; o != nil && o.RedirectURL != "" {
 		if u, err := url.Parse(o.RedirectURL); err != nil || !u.IsAbs() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/manifold-mcp/manifold/internal/testkit"
@@ -61,10 +62,20 @@ func startAgent(binary, dir, name string, servers map[string]server, more ...str
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(dir, "mcp.json")
-	if err := os.WriteFile(config, text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "mcp.json"), text, 0o600); err != nil {
 		return nil, err
 	}
+	for attempt := 1; ; attempt++ {
+		c, err := tryAgent(binary, dir, more)
+		// Between choosing a free port and using it somebody else may have taken it.
+		if err == nil || attempt == 5 || !strings.Contains(err.Error(), "address already in use") {
+			return c, err
+		}
+	}
+}
+
+// tryAgent starts the agent with the configuration in dir on a port that was free a moment ago.
+func tryAgent(binary, dir string, more []string) (*child, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, err
@@ -75,27 +86,36 @@ func startAgent(binary, dir, name string, servers map[string]server, more ...str
 		return nil, err
 	}
 	args := append(append([]string{
-		"--config", config, "--state-dir", filepath.Join(dir, "state"), "--host", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--config", filepath.Join(dir, "mcp.json"), "--state-dir", filepath.Join(dir, "state"), "--host", "127.0.0.1", "--port", strconv.Itoa(port),
 	}, agentArgs...), more...)
 	c, err := launch(binary, args, []string{"HOME=" + dir}, nil, log)
 	if err != nil {
 		return nil, err
 	}
 	c.addr = fmt.Sprintf("127.0.0.1:%d", port)
-	live := testkit.Poll(20*time.Second, func() bool {
-		res, err := http.Get("http://" + c.addr + "/health/live")
-		if err != nil {
-			return false
-		}
-		_ = res.Body.Close()
-		return res.StatusCode == http.StatusOK
+	live := false
+	testkit.Poll(comeUp, func() bool {
+		live = answers(c.addr)
+		return live || c.ended()
 	})
-	if !live {
+	if !live || c.ended() { // what answers may be somebody else, who has the port
 		c.stop()
 		said, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("the agent did not come up: %s", said)
 	}
 	return c, nil
+}
+
+// comeUp bounds the time until the agent listens.
+const comeUp = 30 * time.Second
+
+func answers(addr string) bool {
+	res, err := http.Get("http://" + addr + "/health/live")
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
 }
 
 // toolsOf lists the tools that an endpoint serves, until there are as many as wanted; it gives the last answer's bytes.

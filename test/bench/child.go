@@ -49,6 +49,16 @@ func launch(path string, args, env []string, stdout io.Writer, stderr *os.File) 
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
+// ended tells whether the child has ended by itself.
+func (c *child) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop ends the child, in order if it knows how to.
 func (c *child) stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)

@@ -277,7 +277,11 @@ func pour(t *testing.T, g *testkit.Gateway, size int, header ...string) (*http.R
 			}
 		}
 	}()
-	_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	within := 2 * time.Second
+	if testkit.RaceEnabled {
+		within = 15 * time.Second
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(within))
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
