@@ -111,16 +111,6 @@ func (e *Edge) Stream(w http.ResponseWriter, r *http.Request) {
 	_ = c.log.Serve(r.Context(), w, e.opts.Timing, 0) // however it ended, the session ends with it
 }
 
-// Drain ends all streams, so that a server that stops need not wait for them.
-func (e *Edge) Drain() {
-	e.router.Sessions().Each(func(s *proxy.Session) bool {
-		if c := channelOf(s); c != nil {
-			c.log.Close()
-		}
-		return true
-	})
-}
-
 // Message serves POST /messages: one message of a client, whose answer goes to its stream.
 func (e *Edge) Message(w http.ResponseWriter, r *http.Request) {
 	s, err := e.router.Sessions().Get(r.URL.Query().Get("sessionId"), e.principal(r))

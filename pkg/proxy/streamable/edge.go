@@ -120,16 +120,6 @@ func (e *Edge) admit() bool {
 
 func (e *Edge) leave() { e.streams.Add(-1) }
 
-// Drain ends the standing streams of all sessions, so that a server that stops need not wait for them. Calls go on.
-func (e *Edge) Drain() {
-	e.router.Sessions().Each(func(s *proxy.Session) bool {
-		if c, ok := s.Attachment(nil).(*conversation); ok {
-			c.standing.Close()
-		}
-		return true
-	})
-}
-
 // base is the request to the router that all messages of one HTTP request share.
 func (e *Edge) base(r *http.Request, s *proxy.Session) (proxy.Request, *failure) {
 	if s != nil {

@@ -149,11 +149,6 @@ func TestStandingStream(t *testing.T) {
 
 	read(t, g.do(t.Context(), http.MethodDelete, "", headerSession, session))
 	fourth.end()
-
-	session = g.initialize("2025-06-18")
-	fifth := stream_(t, g.do(t.Context(), http.MethodGet, "", headerSession, session))
-	g.edge.Drain()
-	fifth.end()
 }
 
 func TestStreamsAreResumed(t *testing.T) {
