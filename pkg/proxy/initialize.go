@@ -15,6 +15,9 @@ import (
 // a client's session stays, and a legacy session cannot be told of a new capability.
 const capabilities = `{"completions":{},"logging":{},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"tools":{"listChanged":true}}`
 
+// maxIntroduction bounds each of what a client says of itself, which its session keeps (bytes).
+const maxIntroduction = 16 << 10
+
 // ParseInitialize reads what a client says of itself in initialize.
 func ParseInitialize(m *wire.Message) (protocol.Client, *protocol.Error) {
 	refuse := func(format string, args ...any) (protocol.Client, *protocol.Error) {
@@ -33,12 +36,18 @@ func ParseInitialize(m *wire.Message) (protocol.Client, *protocol.Error) {
 		if m.Raw[at.Start] != '{' {
 			return refuse("params.capabilities must be an object")
 		}
+		if at.End-at.Start > maxIntroduction {
+			return refuse("params.capabilities is larger than %d bytes", maxIntroduction)
+		}
 		c.RawCaps = append([]byte(nil), at.Of(m.Raw)...)
 		c.Caps = parseCapabilities(m.Raw, at, c.Revision)
 	}
 	if at, ok := wire.Lookup(m.Raw, m.Params, "clientInfo"); ok {
 		if m.Raw[at.Start] != '{' {
 			return refuse("params.clientInfo must be an object")
+		}
+		if at.End-at.Start > maxIntroduction {
+			return refuse("params.clientInfo is larger than %d bytes", maxIntroduction)
 		}
 		c.Info = append([]byte(nil), at.Of(m.Raw)...)
 	}

@@ -61,6 +61,12 @@ func TestParseRefuses(t *testing.T) {
 
 		{"duplicate in the envelope", `{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}`, codeInvalid, reasonDuplicate},
 		{"duplicate in params (S12)", params(`{"name":"ok","name":"secret"}`), codeInvalid, reasonDuplicate},
+		{"another case in the envelope (S12)", `{"jsonrpc":"2.0","id":1,"Id":2,"method":"m"}`, codeInvalid, reasonCase},
+		{"another case of the method", `{"jsonrpc":"2.0","id":1,"method":"foo/bar","METHOD":"tools/call"}`, codeInvalid, reasonCase},
+		{"another case in params", params(`{"name":"ok","Name":"secret"}`), codeInvalid, reasonCase},
+		{"another case, escaped", params(`{"name":"ok","\u004eame":"secret"}`), codeInvalid, reasonCase},
+		{"a letter that folds", params(`{"argument\u017f":{}}`), codeInvalid, reasonCase},
+		{"another case in _meta", params(`{"_meta":{"ProgressToken":1}}`), codeInvalid, reasonCase},
 		{"duplicate after unescaping", params(`{"name":"ok","n\u0061me":"secret"}`), codeInvalid, reasonDuplicate},
 		{"duplicate in both spellings escaped", params(`{"\u006eame":"ok","n\u0061me":"secret"}`), codeInvalid, reasonDuplicate},
 		{"duplicate deep inside", params(`{"arguments":{"a":[{"x":1,"y":2,"x":3}]}}`), codeInvalid, reasonDuplicate},
@@ -69,8 +75,8 @@ func TestParseRefuses(t *testing.T) {
 		{"jsonrpc is needed", `{"id":1,"method":"m"}`, codeInvalid, `jsonrpc must be "2.0"`},
 		{"jsonrpc is a string", `{"jsonrpc":2.0,"id":1,"method":"m"}`, codeInvalid, `jsonrpc must be "2.0"`},
 		{"jsonrpc 1.0 is refused", `{"jsonrpc":"1.0","id":1,"method":"m"}`, codeInvalid, `jsonrpc must be "2.0"`},
-		{"keys are case-sensitive", `{"JSONRPC":"2.0","id":1,"method":"m"}`, codeInvalid, `jsonrpc must be "2.0"`},
-		{"keys do not fold", `{"j\u017fonrpc":"2.0","id":1,"method":"m"}`, codeInvalid, `jsonrpc must be "2.0"`},
+		{"keys are case-sensitive", `{"JSONRPC":"2.0","id":1,"method":"m"}`, codeInvalid, reasonCase},
+		{"keys do not fold", `{"j\u017fonrpc":"2.0","id":1,"method":"m"}`, codeInvalid, reasonCase},
 		{"method is a string", `{"jsonrpc":"2.0","id":1,"method":null}`, codeInvalid, "method must be a string"},
 		{"params are structured", params(`"x"`), codeInvalid, "params must be an object or an array"},
 		{"params are not null", params(`null`), codeInvalid, "params must be an object or an array"},
@@ -175,9 +181,9 @@ func TestParseFinds(t *testing.T) {
 			map[string]string{"kind": "request", "name": "m/n", "ID": "1", "Method": `"m\u002fn"`, "Params": `["name"]`},
 		},
 		{
-			"S12: other spellings do not match", `{"jsonrpc":"2.0","id":1,"method":"m","params":{"Name":1,"name\u0000":2,"n\u0430me":3,"uR\u0131":4}}`,
+			"S12: other spellings do not match", `{"jsonrpc":"2.0","id":1,"method":"m","params":{"name\u0000":2,"n\u0430me":3,"uR\u0131":4}}`,
 			map[string]string{
-				"kind": "request", "name": "m", "ID": "1", "Method": `"m"`, "Params": `{"Name":1,"name\u0000":2,"n\u0430me":3,"uR\u0131":4}`,
+				"kind": "request", "name": "m", "ID": "1", "Method": `"m"`, "Params": `{"name\u0000":2,"n\u0430me":3,"uR\u0131":4}`,
 			},
 		},
 		{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -28,6 +29,9 @@ func refMessage(raw []byte) (map[string]json.RawMessage, refVerdict) {
 	if json.Unmarshal(raw, &m) != nil || m == nil {
 		return nil, refBadMessage
 	}
+	if refFolds(m, levelEnvelope) {
+		return m, refBadMessage
+	}
 	isString := func(v json.RawMessage) bool { return len(v) > 0 && v[0] == '"' }
 	var version string
 	if !isString(m["jsonrpc"]) || json.Unmarshal(m["jsonrpc"], &version) != nil || version != "2.0" {
@@ -50,6 +54,22 @@ func refMessage(raw []byte) (map[string]json.RawMessage, refVerdict) {
 		return m, refBadMessage
 	}
 	return m, refFine
+}
+
+// refFolds tells whether an object, or one of those inside it that are looked at, has a key like a known one but for its case.
+func refFolds(object map[string]json.RawMessage, l level) bool {
+	for key, value := range object {
+		for _, k := range known[l] {
+			if key != k && strings.EqualFold(key, k) {
+				return true
+			}
+		}
+		var inner map[string]json.RawMessage
+		if next := inside[l.find([]byte(key))]; next != levelNone && json.Unmarshal(value, &inner) == nil && refFolds(inner, next) {
+			return true
+		}
+	}
+	return false
 }
 
 // refStrict applies what goes beyond json.Valid: UTF-8, depth, and keys, in the order of the text where that matters.

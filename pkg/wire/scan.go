@@ -87,6 +87,28 @@ func (l level) find(key []byte) field {
 	return fieldNone
 }
 
+const reasonCase = "key differs from a known one in case only"
+
+// known are the keys of a level that somebody decides on. Servers that match keys without regard to case (Go's encoding/json
+// among them) would take another spelling for the key itself, behind the back of whoever looked at the exact one (threat S12).
+var known = [...][]string{
+	levelEnvelope: {"jsonrpc", "id", "method", "params", "result", "error"},
+	levelParams: {"name", "uri", "cursor", "_meta", "requestId", "taskId", "progressToken", "arguments", "ref", "level",
+		"protocolVersion", "capabilities", "clientInfo"},
+	levelResult: {},
+	levelMeta:   {"progressToken"},
+}
+
+// alike tells whether a key is a known one of this level but for its case.
+func (l level) alike(key []byte) bool {
+	for _, k := range known[l] {
+		if len(key) >= len(k) && len(key) <= 3*len(k) && string(key) != k && bytes.EqualFold(key, []byte(k)) {
+			return true
+		}
+	}
+	return false
+}
+
 // scanner is the state of one pass over b. Its methods return false after they have set err.
 type scanner struct {
 	b     []byte
@@ -191,6 +213,9 @@ func (s *scanner) object(l level) bool {
 			return false
 		}
 		f, start := l.find(key), s.i
+		if f == fieldNone && !s.lax && l.alike(key) {
+			return s.fail(codeInvalid, reasonCase, start)
+		}
 		if next := inside[f]; next != levelNone && start < len(s.b) && s.b[start] == '{' {
 			ok = s.object(next)
 		} else {

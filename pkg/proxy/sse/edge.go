@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"github.com/manifold-mcp/manifold/pkg/filter"
@@ -83,7 +84,12 @@ func (e *Edge) principal(r *http.Request) string {
 
 // Stream serves GET /sse: the stream that carries everything to the client. The session lives as long as it.
 func (e *Edge) Stream(w http.ResponseWriter, r *http.Request) {
-	expr, opts, err := filter.Select(r.URL.Query(), e.opts.Preset)
+	query, err := url.ParseQuery(r.URL.RawQuery) // URL.Query drops what it cannot read, and with it a filter
+	if err != nil {
+		fail(w, http.StatusBadRequest, protocol.CodeInvalidParams, "query: "+err.Error())
+		return
+	}
+	expr, opts, err := filter.Select(query, e.opts.Preset)
 	if err != nil {
 		fail(w, http.StatusBadRequest, protocol.CodeInvalidParams, err.Error())
 		return

@@ -3,6 +3,7 @@ package streamable
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -141,7 +142,11 @@ func (e *Edge) selection(r *http.Request) (filter.Expr, filter.Options, *failure
 	if r.URL.RawQuery == "" {
 		return e.opts.Default, filter.Options{Pagination: e.opts.Paged}, nil
 	}
-	expr, opts, err := filter.Select(r.URL.Query(), e.opts.Preset)
+	query, err := url.ParseQuery(r.URL.RawQuery) // URL.Query drops what it cannot read, and with it a filter
+	if err != nil {
+		return filter.Expr{}, filter.Options{}, fail(http.StatusBadRequest, protocol.CodeInvalidParams, "query: "+err.Error())
+	}
+	expr, opts, err := filter.Select(query, e.opts.Preset)
 	if err != nil {
 		return expr, opts, fail(http.StatusBadRequest, protocol.CodeInvalidParams, err.Error())
 	}

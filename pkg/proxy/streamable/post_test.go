@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -305,3 +306,15 @@ func TestClientsThatTakeOneKind(t *testing.T) {
 }
 
 var _ proxy.Standing = (*conversation)(nil)
+
+// A query that cannot be read must not be dropped, and its filter with it.
+func TestUnreadableQueriesAreRefused(t *testing.T) {
+	e := New(nil, options())
+	for _, query := range []string{"tags=web;x", "tags=web%zz", "tags=web%"} {
+		r := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+		r.URL.RawQuery = query
+		if _, _, f := e.selection(r); f == nil || f.status != http.StatusBadRequest {
+			t.Errorf("?%s: %+v", query, f)
+		}
+	}
+}
